@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { launch } from "../server/launch.js";
+
+await launch("trainer/main");
