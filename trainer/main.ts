@@ -40,7 +40,7 @@ function refreshOptions(command: Command): Command {
 	return common(command)
 		.requiredOption("--repo <folder...>", "clones of the organization's repositories")
 		.requiredOption("--organization <name>", "name of the organization")
-		.option("--recipe <name>", `how much to learn from, and how: ${recipeNames.join(", ")}`, "small")
+		.option("--recipe <name>", `how much to learn from, and how: ${recipeNames.join(", ")}, or a JSON file that extends one`, "small")
 		.option("--held-out <n>", "newest instances that judge a new model and are not trained on before the next round", "300")
 		.option("--minimum-instances <n>", "a developer with fewer instances gets no adapter", "1000")
 		.option("--control-repo <folder...>", "clones of a foreign organization: the same recipe on as many of its instances shows how much of a gain is format")

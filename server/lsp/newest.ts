@@ -11,7 +11,7 @@ export interface Newest<T> {
 	stop(): void;
 }
 
-export interface Question<T> {
+interface Question<T> {
 	readonly document: string;
 	/** Equal for questions that have the same answer as long as the document does not change. */
 	readonly place: string;

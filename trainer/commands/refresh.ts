@@ -17,7 +17,7 @@ export interface RefreshCommandOptions extends CommonOptions {
 }
 
 export async function refreshOnce(options: RefreshCommandOptions): Promise<void> {
-	const run = prepare(options);
+	const run = await prepare(options);
 	const refreshed = await run();
 	if (options.json) printJson(refreshed);
 	else process.stdout.write(describeRefresh(refreshed));
@@ -25,7 +25,7 @@ export async function refreshOnce(options: RefreshCommandOptions): Promise<void>
 
 /** The same refresh, repeatedly; one that fails is reported and the next one tries again. */
 export async function watch(options: RefreshCommandOptions & { readonly every: string }): Promise<void> {
-	const run = prepare(options);
+	const run = await prepare(options);
 	const schedule = parseSchedule(options.every);
 	const { signal } = run;
 	process.stderr.write(`next refresh at ${schedule.nextRun()?.toISOString() ?? "no time: the expression never comes true"}\n`);
@@ -61,8 +61,8 @@ function parseSchedule(expression: string): Cron {
 	}
 }
 
-function prepare(options: RefreshCommandOptions): (() => Promise<Refreshed>) & { signal: AbortSignal } {
-	const recipe = findRecipe(options.recipe);
+async function prepare(options: RefreshCommandOptions): Promise<(() => Promise<Refreshed>) & { signal: AbortSignal }> {
+	const recipe = await findRecipe(options.recipe);
 	const heldOut = positive("held-out", options.heldOut);
 	const minimumInstances = positive("minimum-instances", options.minimumInstances);
 	const context = openContext(options);

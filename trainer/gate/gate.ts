@@ -1,7 +1,7 @@
 import type { Comparison, GateDecision } from "../../server/registry/manifest.ts";
 import { compare } from "./compare.ts";
 
-export const gateLimits = {
+const gateLimits = {
 	/** Level of the one test a promotion rests on: candidate against base. */
 	significance: 0.05,
 	/** A refresh may be this many points worse than what is served, at the 95 % lower bound, so that fresh code can flow in. */

@@ -52,11 +52,8 @@ export async function rollBack(
 	const author = whose.author ?? null;
 	const slot = author === null ? organization : organization?.developers[author];
 	if (organization === undefined || slot === undefined || slot.current === null) {
-		const name = author === null ? `organization ${whose.organization}` : `developer ${author} of ${whose.organization}`;
-		throw new Fault(
-			"registry",
-			`nothing is served to ${name} from ${lock.registry}, so there is nothing to roll back: check the names with \`idiolect-trainer report\``,
-		);
+		const name = author === null ? `organization ${whose.organization}` : `this developer of ${whose.organization}`;
+		throw new Fault("registry", `nothing is served to ${name} from ${lock.registry}, so there is nothing to roll back: check the name and the registry`);
 	}
 	const [to = null, ...previous] = slot.previous;
 	const changed = withSlot(organization, author, () => ({ current: to, previous }));

@@ -23,7 +23,7 @@ const State = z.object({
 	/** A round that was begun and not finished: the next run goes on with it. */
 	current: Split.extend({ base: z.string() }).nullable(),
 });
-export type State = z.infer<typeof State>;
+type State = z.infer<typeof State>;
 
 const fresh: State = { format: 1, watermarks: {}, people: {}, aliases: {}, rounds: 0, last: null, current: null };
 
@@ -40,7 +40,7 @@ export async function withState<T>(folder: string, organization: string, work: (
 	const release = await lockfile
 		.lock(folder, { lockfilePath: path.join(folder, ".lock"), stale: 10_000, update: 2_000, onCompromised: () => undefined })
 		.catch((cause: unknown) => {
-			throw new Fault("interrupted", `another refresh of ${organization} is running, or was killed less than 10 seconds ago: wait for it and run again`, {
+			throw new Fault("environment", `another refresh of ${organization} is running, or was killed less than 10 seconds ago: wait for it and run again`, {
 				cause,
 			});
 		});

@@ -29,20 +29,13 @@ interface Start extends WorkerEnvironment {
 	readonly patience?: { readonly hello: number; readonly cancel: number };
 }
 
-const remedies = {
-	"bad-input": "check what it was given",
-	"out-of-memory": "choose a recipe with a smaller batch or a smaller base, or close other programs",
-	"no-space": "free some disk space and run the same command again to continue",
-	"not-finite": "run again with a lower learning rate",
-	internal: "run the same command again to continue, and report it if it fails again",
-} as const;
-
 // Importing PyTorch from a cold disk takes tens of seconds.
 const defaultPatience = { hello: 180_000, cancel: 60_000 };
 
 export async function startWorker({ python, source, onLog, signal, patience = defaultPatience }: Start): Promise<Worker> {
 	const process = execa(python, ["-m", "idiolect_worker"], {
-		env: { PYTHONPATH: source, PYTHONUNBUFFERED: "1" },
+		// Threads that spin while they wait cost a machine that does anything else far more than they gain.
+		env: { PYTHONPATH: source, PYTHONUNBUFFERED: "1", OMP_WAIT_POLICY: "PASSIVE" },
 		buffer: false,
 		reject: false,
 	});
@@ -114,7 +107,7 @@ export async function startWorker({ python, source, onLog, signal, patience = de
 					if (isResult(message, task)) return message;
 					if (message.type === "cancelled" && signal.aborted) throw interrupted();
 					if (message.type === "failed") {
-						throw new Fault("worker", `the worker could not ${task.type} (${message.code}: ${message.message}): ${remedies[message.code]}`);
+						throw new Fault("worker", `the worker could not ${task.type}: ${message.message}`);
 					}
 					if (message.type !== "progress") {
 						kill();

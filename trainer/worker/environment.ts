@@ -21,6 +21,8 @@ interface Preparation {
 	/** A line of what is being done now. */
 	readonly onNote: (text: string) => void;
 	readonly signal: AbortSignal;
+	/** The development one holds the other's packages too. */
+	readonly requirements?: "requirements.lock" | "requirements-dev.lock";
 }
 
 interface Interpreter {
@@ -33,12 +35,13 @@ const source = [import.meta.dirname, path.join(import.meta.dirname, "..", "..", 
 const candidates: readonly Interpreter["command"][] = [["python3.13"], ["python3.12"], ["python3.11"], ["python3"], ["py", "-3"]];
 
 /** Finds Python and installs the worker's pinned dependencies once, in a virtual environment of its own in the cache folder. */
-export async function prepareWorker({ cache, environment, onNote, signal }: Preparation): Promise<WorkerEnvironment> {
+export async function prepareWorker({ cache, environment, onNote, signal, requirements = "requirements.lock" }: Preparation): Promise<WorkerEnvironment> {
 	const folder = await findSource();
 	const ready = environment["IDIOLECT_PYTHON"];
 	if (ready) return { python: ready, source: folder };
-	const lock = await readFile(path.join(folder, "requirements.lock"));
-	const target = path.join(cache, `worker-${createHash("sha256").update(lock).digest("hex").slice(0, 16)}`);
+	const digest = createHash("sha256").update(requirements);
+	for (const lock of new Set(["requirements.lock", requirements])) digest.update(await readFile(path.join(folder, lock)));
+	const target = path.join(cache, `worker-${digest.digest("hex").slice(0, 16)}`);
 	const python = process.platform === "win32" ? path.join(target, "Scripts", "python.exe") : path.join(target, "bin", "python");
 	const complete = path.join(target, ".complete");
 	if (await exists(complete)) return { python, source: folder };
@@ -53,7 +56,7 @@ export async function prepareWorker({ cache, environment, onNote, signal }: Prep
 		const [command, ...options] = interpreter.command;
 		await install(command, [...options, "-m", "venv", target], environment, signal);
 		onNote("installing the worker's dependencies (PyTorch among them: this can take some minutes)");
-		await install(python, ["-m", "pip", "install", "--quiet", "--requirement", path.join(folder, "requirements.lock")], environment, signal);
+		await install(python, ["-m", "pip", "install", "--quiet", "--requirement", path.join(folder, requirements)], environment, signal);
 		await writeFile(complete, "");
 		return { python, source: folder };
 	} finally {

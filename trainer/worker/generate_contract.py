@@ -8,19 +8,14 @@ FOLDER = Path(__file__).parent
 
 
 def generate(output: Path) -> None:
-    options = {
-        "--input": "contract.schema.json",
-        "--input-file-type": "jsonschema",
-        "--output": str(output),
-        "--output-model-type": "dataclasses.dataclass",
-        "--target-python-version": "3.11",
-        "--enum-field-as-literal": "all",
-        "--formatters": "ruff-format",
-        "--custom-file-header": '"""Generated from trainer/worker/protocol.ts by generate-contract.ts: do not edit."""',
-    }
-    flags = ["--disable-timestamp", "--frozen-dataclasses", "--keyword-only", "--use-union-operator", "--use-standard-collections", "--use-annotated"]
-    arguments = [part for option in options.items() for part in option]
-    subprocess.run([sys.executable, "-m", "datamodel_code_generator", *arguments, *flags], cwd=FOLDER, check=True)
+    options = [
+        *("--input", "contract.schema.json", "--input-file-type", "jsonschema", "--output", str(output)),
+        *("--output-model-type", "dataclasses.dataclass", "--frozen-dataclasses", "--keyword-only"),
+        *("--target-python-version", "3.11", "--use-union-operator", "--use-standard-collections", "--enum-field-as-literal", "all"),
+        *("--custom-file-header", '"""Generated from trainer/worker/protocol.ts by generate-contract.ts: do not edit."""', "--disable-timestamp"),
+        *("--formatters", "ruff-check", "ruff-format"),
+    ]
+    subprocess.run([sys.executable, "-m", "datamodel_code_generator", *options], cwd=FOLDER, check=True)
 
 
 if __name__ == "__main__":

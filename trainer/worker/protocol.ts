@@ -7,7 +7,7 @@ import { z } from "zod";
 
 export const protocolVersion = 1;
 
-const Recipe = z.strictObject({
+export const Recipe = z.strictObject({
 	rank: z.int(),
 	alpha: z.int(),
 	dropout: z.number(),
@@ -95,7 +95,7 @@ export const FromWorker = z.discriminatedUnion("type", [
 	z.strictObject({
 		type: z.literal("parity"),
 		prompts: z.int(),
-		/** Prompts whose greedy text is the same up to the first line break, `maxTokens` or an end token. */
+		/** Prompts whose greedy text is the same, up to the first line break, `maxTokens` or an end token. */
 		identical: z.int(),
 		/** Mean Kullback-Leibler divergence of the first token's distribution, PyTorch against the graph, in nats. */
 		divergence: z.number(),

@@ -14,14 +14,7 @@ from .failure import Failure
 Task = ImportTask | ConvertTask | ParityTask | TuneTask
 ToWorker = Task | CancelTask
 FromWorker = (
-    contract.Hello
-    | contract.Progress
-    | contract.Imported
-    | contract.Converted
-    | contract.Parity
-    | contract.Tuned
-    | contract.Cancelled
-    | contract.Failed
+    contract.Hello | contract.Progress | contract.Imported | contract.Converted | contract.Parity | contract.Tuned | contract.Cancelled | contract.Failed
 )
 
 (PROTOCOL,) = typing.get_args(typing.get_type_hints(contract.Contract)["protocol"])
@@ -68,10 +61,10 @@ def _object(value: Any, expected: Any, path: str) -> Any:
     if not isinstance(value, dict):
         raise _unexpected(f"{path} is {json.dumps(value)[:80]}")
     hints = typing.get_type_hints(expected)
-    names = {field.name for field in fields(expected)}
-    if missing := names - value.keys():
+    names = [field.name for field in fields(expected)]
+    if missing := set(names) - value.keys():
         raise _unexpected(f"{path} lacks {', '.join(sorted(missing))}")
-    if unknown := value.keys() - names:
+    if unknown := value.keys() - set(names):
         raise _unexpected(f"{path} has the unknown field {', '.join(sorted(unknown))}")
     return expected(**{name: _checked(value[name], hints[name], f"{path}.{name}") for name in names})
 

@@ -90,7 +90,9 @@ class TuningLoop:
             loss_sum += loss.item()
         norm = torch.nn.utils.clip_grad_norm_(self._parameters.values(), 1.0)
         if not math.isfinite(loss_sum) or not math.isfinite(norm):
-            raise Failure("not-finite", f"the loss or its gradient was not a number at step {state.step + 1}; choose a lower learning rate and a new run folder")
+            raise Failure(
+                "not-finite", f"the loss or its gradient was not a number at step {state.step + 1}; choose a lower learning rate and a new run folder"
+            )
         rate = learning_rate(state.step, total, self._recipe)
         for group in self._optimizer.param_groups:
             group["lr"] = rate

@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import write_token_file
+from safetensors.torch import load_file, save_file
+
 from idiolect_worker.failure import Failure
 from idiolect_worker.files import complete_files, replace_file
 from idiolect_worker.quantization import blockwise_uint8, per_row_int8
 from idiolect_worker.token_file import read_token_file
-from safetensors.torch import load_file, save_file
 
 
 def test_token_file(tmp_path: Path) -> None:
@@ -48,14 +49,19 @@ def test_anything_else_is_no_token_file(tmp_path: Path) -> None:
             read_token_file(tmp_path / name, vocabulary=10)
 
 
+def write_half(folder: Path) -> None:
+    with complete_files(folder, last="mark") as staging:
+        (staging / "data").write_text("2")
+        raise OSError(errno.ENOSPC, "full")
+
+
 def test_files_are_complete_or_absent(tmp_path: Path) -> None:
     with complete_files(tmp_path, last="mark") as staging:
         (staging / "mark").write_text("1")
         (staging / "data").write_text("1")
         assert not (tmp_path / "mark").exists()
-    with pytest.raises(OSError, match="full"), complete_files(tmp_path, last="mark") as staging:
-        (staging / "data").write_text("2")
-        raise OSError(errno.ENOSPC, "full")
+    with pytest.raises(OSError, match="full"):
+        write_half(tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"data": "1", "mark": "1"}
     replace_file(tmp_path / "data", b"3")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"data": "3", "mark": "1"}

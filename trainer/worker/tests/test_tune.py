@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import quiet_control, write_token_file
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
 from idiolect_worker.contract import Recipe, TuneTask
 from idiolect_worker.control import TaskControl
 from idiolect_worker.failure import Failure, TaskCancelled
 from idiolect_worker.schedule import batch_at, learning_rate
 from idiolect_worker.tune import tune
-from peft import PeftModel
-from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM
 
 RECIPE = Recipe(rank=4, alpha=8, dropout=0.1, learningRate=2e-2, warmup=0.1, epochs=3, batch=5, microBatch=2, checkpointSeconds=600, seed=11)
 STEPS = 9  # 12 sequences in batches of 5, 3 epochs

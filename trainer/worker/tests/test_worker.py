@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import random_prompts, write_token_file
+
 from idiolect_worker import contract
 from idiolect_worker.failure import Failure, failure_of
 from idiolect_worker.messages import PROTOCOL, parse, serialize
@@ -58,17 +59,30 @@ class Channel(channel.Channel):
 main.Channel = Channel
 main.main()
 """
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=WORKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    try:
-        yield Worker(process)
-    finally:
-        process.kill()
-        process.communicate()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=WORKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    with process:
+        try:
+            yield Worker(process)
+        finally:
+            process.kill()
 
 
 def tune_message(base: Path, folder: Path, **recipe: float) -> dict[str, Any]:
     train = write_token_file(folder / "train.safetensors", random_prompts(40), [10] * 40)
-    defaults = {"rank": 2, "alpha": 4, "dropout": 0, "learningRate": 1e-3, "warmup": 0, "epochs": 500, "batch": 4, "microBatch": 4, "checkpointSeconds": 60, "seed": 1}
+    defaults = {
+        "rank": 2,
+        "alpha": 4,
+        "dropout": 0,
+        "learningRate": 1e-3,
+        "warmup": 0,
+        "epochs": 500,
+        "batch": 4,
+        "microBatch": 4,
+        "checkpointSeconds": 60,
+        "seed": 1,
+    }
     paths = {"base": str(base), "parent": None, "train": str(train), "validation": None, "run": str(folder / "run"), "output": str(folder / "adapter")}
     return {"type": "tune", "recipe": defaults | recipe, **paths}
 
@@ -114,7 +128,7 @@ def test_end_of_input_stops_the_task_after_a_checkpoint(base: Path, tmp_path: Pa
 
 
 def test_stray_output_cannot_corrupt_the_protocol() -> None:
-    stray = "import os; print('from Python', flush=True); os.write(1, b'from native code\\\\n'); os.system('echo from a child')"
+    stray = "import os; print('from Python', flush=True); os.write(1, b'from native code'); os.system('echo from a child')"
     with started(stray) as worker:
         assert worker.receive()["type"] == "hello"
         worker.send({"type": "unknown"})
@@ -169,7 +183,7 @@ def test_numbers_that_are_none_are_not_sent() -> None:
     ("error", "code"),
     [
         (OSError(28, "No space left on device"), "no-space"),
-        (RuntimeError("Error while serializing: IoError(Os { code: 28, message: \"No space left on device\" })"), "no-space"),
+        (RuntimeError('Error while serializing: IoError(Os { code: 28, message: "No space left on device" })'), "no-space"),
         (MemoryError(), "out-of-memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes"), "out-of-memory"),
         (RuntimeError("anything\nelse"), "internal"),
