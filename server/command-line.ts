@@ -3,7 +3,15 @@ import { Fault } from "./core/fault.ts";
 
 /** A command with the conventions of both programs: examples in --help, wrong usage exits 2. */
 export function createProgram(name: string, description: string): Command {
-	const outputError = (text: string, write: (text: string) => void): void => write(`${name}: ${text.replace(/^error: /, "").trim()} (--help shows examples)\n`);
+	// In one line, as all of a user's mistakes are told.
+	const outputError = (text: string, write: (text: string) => void): void => {
+		write(
+			`${name}: ${text
+				.replace(/^error: /, "")
+				.trim()
+				.replaceAll("\n", " ")} (--help shows examples)\n`,
+		);
+	};
 	return new Command(name).description(description).version("0.1.0").exitOverride().configureOutput({ outputError });
 }
 

@@ -12,10 +12,15 @@ import { type Identified, identify } from "./identify.ts";
 export interface AssistantOptions {
 	readonly registry: Registry;
 	readonly git: Git;
-	/** Secret of the author keys; null when this machine has none, so that no developer is recognized. */
-	readonly secret: Uint8Array | null;
+	/** Secret of the author keys; null when this machine has none, so that no developer is recognized. Asked per request: the first refresh makes it. */
+	readonly secret: () => Promise<Uint8Array | null>;
 	readonly threads: number;
 	readonly log: Logger;
+}
+
+export interface OpenAssistant extends Assistant, AsyncDisposable {
+	/** Loads the served base, if there is one, so that the first request does not wait for it. */
+	warm(): Promise<void>;
 }
 
 interface Resolved {
@@ -27,7 +32,7 @@ interface Resolved {
 const identityMilliseconds = 5_000;
 
 /** Answers with the newest published stack of whoever types. One base is in memory; adapters are chosen per request. */
-export function openAssistant(options: AssistantOptions): Assistant & AsyncDisposable {
+export function openAssistant(options: AssistantOptions): OpenAssistant {
 	const { registry, git, secret, threads, log } = options;
 	const identities = new Map<string, { until: number; identified: Promise<Identified> }>();
 	const told = new Set<string>();
@@ -41,11 +46,12 @@ export function openAssistant(options: AssistantOptions): Assistant & AsyncDispo
 		log.warn({ code: fault.code }, fault.message);
 	};
 
-	const identityOf = (typist: Typist): Promise<Identified> => {
-		const key = JSON.stringify([typist.folder, typist.author, typist.organization]);
+	const identityOf = async (typist: Typist): Promise<Identified> => {
+		const current = await secret();
+		const key = JSON.stringify([typist.folder, typist.author, typist.organization, current === null]);
 		const known = identities.get(key);
 		if (known !== undefined && known.until > Date.now()) return known.identified;
-		const identified = identify(typist, git, secret);
+		const identified = identify(typist, git, current);
 		identities.set(key, { until: Date.now() + identityMilliseconds, identified });
 		identified.catch(() => identities.delete(key));
 		return identified;
@@ -114,6 +120,10 @@ export function openAssistant(options: AssistantOptions): Assistant & AsyncDispo
 	return {
 		answer,
 		source: async (typist) => (await resolve(typist)).resolved.source,
+		async warm() {
+			const { index } = await registry.snapshot();
+			if (index.base !== null) await modelOf(index.base);
+		},
 		async [Symbol.asyncDispose]() {
 			const model = await loaded?.model.catch(() => undefined);
 			await model?.[Symbol.asyncDispose]();

@@ -16,7 +16,7 @@ export async function openContext(registryFolder: string | undefined, log: Logge
 	const folders = defaultFolders(process.env);
 	const registry = openRegistry(registryFolder ?? folders.registry);
 	const git = await openGit();
-	const secret = await readAuthorKey(folders.authorKey);
+	const secret = () => readAuthorKey(folders.authorKey);
 	const assistant = openAssistant({ registry, git, secret, threads: engineThreads(), log });
 	return { folders, registry, git, secret, assistant };
 }

@@ -39,12 +39,12 @@ export async function doctor(options: DoctorOptions): Promise<boolean> {
 		return root === null ? { ok: false, detail: `${folder} lies in no Git work tree` } : { ok: true, detail: root };
 	});
 	await check("author", async () => {
-		const { author } = await identify(typist, git, secret);
+		const { author } = await identify(typist, git, await secret());
 		if (author === null) return { ok: false, detail: "Git names no author here: set user.name and user.email, or pass --author" };
 		return { ok: true, detail: `${author.ident} (from ${author.from === "git" ? "Git's configuration or environment, after the mailmap" : "--author"})` };
 	});
 	await check("author key", async () =>
-		secret === null
+		(await secret()) === null
 			? { ok: false, detail: `no key file ${folders.authorKey}: without it no developer is recognized; copy it from the trainer's machine` }
 			: { ok: true, detail: folders.authorKey },
 	);

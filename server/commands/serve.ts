@@ -14,5 +14,7 @@ export async function serveStdio({ registry, logFile, logLevel }: ServeOptions):
 	const log = pino({ level: logLevel }, logFile === undefined ? pino.destination(2) : pino.destination({ dest: logFile, mkdir: true }));
 	const context = await openContext(registry, log);
 	log.info({ registry: context.registry.folder, process: process.pid }, "serving over standard input and output");
+	// A failure is told when somebody asks for a completion.
+	context.assistant.warm().catch(() => undefined);
 	startLanguageServer({ connection: stdioConnection(), assistant: context.assistant, log });
 }

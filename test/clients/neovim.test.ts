@@ -1,5 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { commandLine } from "../e2e/commands.ts";
+import { people } from "../e2e/idiomatic-repository.ts";
+import { printed, tinyWorld } from "../e2e/tiny-world.ts";
 import { neovimPlatform } from "./install-neovim.ts";
 import { completeInNeovim } from "./neovim.ts";
 
@@ -35,3 +38,31 @@ test.skipIf(neovimPlatform === undefined).each([
 	expect(seen.items).toMatchObject([{ word, abbr: word, menu: "Idiolect: base" }]);
 	expect(seen.lines).toEqual(lines);
 });
+
+test.skipIf(neovimPlatform === undefined)(
+	"the real server's menu shows what `idiolect complete` says, in the author's own idiom",
+	{ timeout: 600_000 },
+	async () => {
+		await using world = await tinyWorld();
+		const { folder: workspace, git } = world.repository;
+		await git("config", "user.name", people.bruno.name);
+		await git("config", "user.email", people.bruno.email);
+		await world.refresh();
+		const lines = ["package acme;", "", "class Part999 {", "    Item take999a(Item it) {", "        return ", "    }", "", "}"];
+		const file = "src/Part999.java";
+		const seen = await completeInNeovim({
+			cmd: commandLine("idiolect", "serve", "--stdio"),
+			file,
+			text: `${lines.join("\n")}\n`,
+			keys: "4jA<C-x><C-o>",
+			workspace,
+			environment: world.environment,
+			patience: 60_000,
+		});
+		const place = ["--file", `${workspace}/${file}`, "--line", "4", "--character", "15"];
+		const { text } = printed<{ text: string }>(await world.idiolect("complete", ...place, "--json"));
+		expect(text).toBe(people.bruno.idiom);
+		expect(seen.items).toMatchObject([{ word: text, abbr: text, menu: "Idiolect: developer, acme" }]);
+		expect(seen.lines).toEqual(lines.map((line) => (line.trim() === "return" ? `        return ${text}!` : line)));
+	},
+);

@@ -14,6 +14,10 @@ export interface Scenario {
 	readonly text: string;
 	/** Keys in Neovim's notation, typed in normal mode, after which a menu is expected. */
 	readonly keys: string;
+	/** Folder of the Git repository that the file is put in; a new one without it. */
+	readonly workspace?: string;
+	/** Variables for Neovim and the server. */
+	readonly environment?: NodeJS.ProcessEnv;
 	/** Milliseconds that each step may take. */
 	readonly patience?: number;
 }
@@ -30,21 +34,22 @@ const seen = z.union([
 
 const clients = fileURLToPath(new URL("../../clients/", import.meta.url));
 
-/** Opens the file in a new Git repository with a real Neovim, set up as its README says, types, and accepts the menu's first item. */
-export async function completeInNeovim({ cmd, file, text, keys, patience = 10_000 }: Scenario) {
+/** Opens the file in a Git repository with a real Neovim, set up as its README says, types, and accepts the menu's first item. */
+export async function completeInNeovim({ cmd, file, text, keys, workspace, environment, patience = 10_000 }: Scenario) {
 	const neovim = await installNeovim();
 	const folder = await mkdtemp(join(tmpdir(), "neovim-"));
 	const [readme, report] = [await readFile(join(clients, "neovim", "README.md"), "utf8"), join(folder, "report.json")];
 	const setup = readme.match(/```lua\n(.*?)```/s)?.[1]?.replace("/path/to/idiolect/clients", clients);
 	try {
-		await execa("git", ["init", "--quiet"], { cwd: folder });
-		await writeFile(join(folder, file), text);
-		const scenario = { setup, cmd, keys, patience, report, file: join(folder, file) };
+		const root = workspace ?? folder;
+		if (workspace === undefined) await execa("git", ["init", "--quiet"], { cwd: root });
+		await writeFile(join(root, file), text);
+		const scenario = { setup, cmd, keys, patience, report, file: join(root, file) };
 		const driver = fileURLToPath(new URL("./neovim.lua", import.meta.url));
 		const places = { XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder, XDG_STATE_HOME: folder, XDG_CACHE_HOME: folder };
 		const run = await execa(neovim, ["--clean", "-n", "--headless", "-c", `luafile ${driver}`], {
-			cwd: folder,
-			env: { ...places, SCENARIO: JSON.stringify(scenario) },
+			cwd: root,
+			env: { ...environment, ...places, SCENARIO: JSON.stringify(scenario) },
 			timeout: 6 * patience,
 			stdin: "ignore",
 		});

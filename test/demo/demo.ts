@@ -32,7 +32,9 @@ if (values.repo === undefined && (await stat(path.join(repository, ".git")).catc
 	await buildScriptedRepository(repository, { commits: 400 });
 
 say("3 of 4: mining, training, judging, publishing (about 8 minutes on two cores)");
-const sizes = ["--recipe", "demo", "--held-out", "60", "--minimum-instances", "150", "--no-fetch"];
+// Of the scripted authors, the two with the most instances get an adapter of their own.
+const minimumInstances = values.repo === undefined ? "450" : "200";
+const sizes = ["--recipe", "demo", "--held-out", "90", "--minimum-instances", minimumInstances, "--no-fetch"];
 await runCommand("trainer", ["refresh", "--repo", repository, "--organization", values.organization, ...sizes], environment);
 
 say("4 of 4: the same line, asked by two authors over the language server protocol");

@@ -1,5 +1,5 @@
+import type { Verdict } from "./judge.ts";
 import type { Refreshed } from "./refresh.ts";
-import type { Verdict } from "./round.ts";
 
 /** A refresh for a person to read. */
 export function describeRefresh({ organization, mined, instances, summary, verdicts, seconds }: Refreshed): string {

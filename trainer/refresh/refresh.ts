@@ -1,5 +1,5 @@
 /** From newly landed commits to a better served model, or to the decision that there is none: incremental, resumable, one at a time. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Fault } from "../../server/core/fault.ts";
 import type { Registry } from "../../server/registry/registry.ts";
@@ -7,8 +7,9 @@ import { type Dataset, openDataset } from "../dataset/dataset.ts";
 import type { ProgressDisplay } from "../progress.ts";
 import type { TuningRecipe } from "../recipes/recipes.ts";
 import type { Worker } from "../worker/client.ts";
+import type { Verdict } from "./judge.ts";
 import { type MinedRepository, mineInto, openRepositories } from "./repositories.ts";
-import { runRound, type Verdict } from "./round.ts";
+import { runRound } from "./round.ts";
 import { planRound } from "./split.ts";
 import { type StateFolder, withState } from "./state.ts";
 
@@ -106,6 +107,8 @@ async function advance({ dataset, control, state, base, remotes, options }: Adva
 	const after = await state.read();
 	await record(state.folder, after.rounds + 1, { split: current, verdicts });
 	await state.write({ ...after, rounds: after.rounds + 1, last: current, current: null });
+	// What was promoted is in the registry, and the numbers of the rest are recorded.
+	await rm(path.join(state.folder, "runs"), { recursive: true, force: true });
 	const promoted = verdicts.filter(({ gate }) => gate.decision === "promote").length;
 	return { outcome: "trained", summary: `${promoted} of ${verdicts.length} candidates promoted`, verdicts };
 }

@@ -18,11 +18,11 @@ describe("plan of a round", () => {
 		},
 		{ name: "one commit only", dates: [day(1), day(1), day(1)], trained: null, heldOut: 10, plan: { kind: "collecting", landed: 3, needed: 10 } },
 		{
-			name: "a commit across the border stays whole, in training",
+			name: "a commit across the border stays whole, in the test set",
 			dates: [...days(5), day(6), day(6), day(6), day(7)],
 			trained: null,
 			heldOut: 2,
-			plan: { kind: "round", split: { trainUntil: day(6), testUntil: day(7) } },
+			plan: { kind: "round", split: { trainUntil: day(5), testUntil: day(7) } },
 		},
 		{ name: "nothing landed", dates: days(100), trained: day(100), heldOut: 10, plan: { kind: "nothing" } },
 		{ name: "too little landed", dates: days(105), trained: day(100), heldOut: 10, plan: { kind: "collecting", landed: 5, needed: 10 } },

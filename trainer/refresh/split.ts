@@ -22,9 +22,9 @@ export function planRound(dates: readonly string[], trainedUntil: string | null,
 	const testUntil = dates.at(-1);
 	if (testUntil === undefined) return { kind: "nothing", why: "no instance was mined" };
 	if (trainedUntil === null) {
-		// A young repository keeps two thirds of what it has for training.
-		const wanted = Math.min(heldOut, Math.floor(dates.length / 3));
-		const trainUntil = dates.findLast((date, index) => index < dates.length - wanted && date < testUntil);
+		// A young repository keeps two thirds of what it has for training. The commit across the border judges, whole.
+		const firstJudge = dates[dates.length - Math.max(1, Math.min(heldOut, Math.floor(dates.length / 3)))] ?? testUntil;
+		const trainUntil = dates.findLast((date) => date < firstJudge);
 		return trainUntil === undefined ? { kind: "collecting", landed: dates.length, needed: heldOut } : { kind: "round", split: { trainUntil, testUntil } };
 	}
 	const landed = dates.filter((date) => date > trainedUntil).length;

@@ -33,17 +33,18 @@ export interface StateFolder {
 	write(state: State): Promise<void>;
 }
 
+// A holder that was killed is succeeded after `stale` milliseconds; who still finds the lock held after `patience` faces a live one.
+const stale = 5_000;
+const patience = { retries: 28, factor: 1, minTimeout: 250, maxTimeout: 250 };
+
 /** Opens an organization's state for one writer at a time: two refreshes of the same organization exclude each other. */
 export async function withState<T>(folder: string, organization: string, work: (state: StateFolder) => Promise<T>): Promise<T> {
 	await mkdir(folder, { recursive: true });
 	const file = path.join(folder, "state.json");
-	const release = await lockfile
-		.lock(folder, { lockfilePath: path.join(folder, ".lock"), stale: 10_000, update: 2_000, onCompromised: () => undefined })
-		.catch((cause: unknown) => {
-			throw new Fault("environment", `another refresh of ${organization} is running, or was killed less than 10 seconds ago: wait for it and run again`, {
-				cause,
-			});
-		});
+	const lock = { lockfilePath: path.join(folder, ".lock"), stale, update: 1_000, retries: patience, onCompromised: () => undefined };
+	const release = await lockfile.lock(folder, lock).catch((cause: unknown) => {
+		throw new Fault("environment", `another refresh of ${organization} is running: wait for it to end and run again`, { cause });
+	});
 	try {
 		return await work({
 			folder,
