@@ -9,7 +9,13 @@ const { cache } = defaultFolders(process.env);
 const onNote = (text: string): void => {
 	process.stderr.write(`${text}\n`);
 };
-const { python, source } = await prepareWorker({ cache, environment: process.env, onNote, signal: new AbortController().signal, requirements: "requirements-dev.lock" });
+const { python, source } = await prepareWorker({
+	cache,
+	environment: process.env,
+	onNote,
+	signal: new AbortController().signal,
+	requirements: "requirements-dev.lock",
+});
 
 const steps: readonly { command: readonly string[]; folder: string }[] = [
 	{ command: [process.execPath, path.join(root, "node_modules/vitest/vitest.mjs"), "run", ...process.argv.slice(2)], folder: root },
