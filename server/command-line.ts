@@ -19,11 +19,15 @@ export function examples(...lines: readonly string[]): string {
 	return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}\n`;
 }
 
-/** Runs a program: 0 done, 1 failed with one sentence on stderr, 2 wrong usage, 130 interrupted. A defect keeps its stack. */
-export async function runProgram(program: Command): Promise<void> {
+/**
+ * Runs a program: 0 done, 1 failed with one sentence on stderr, 2 wrong usage, 130 interrupted. A defect keeps its stack.
+ * @param interrupted once aborted, whatever fails is its doing: child processes die of the same key press
+ */
+export async function runProgram(program: Command, interrupted?: AbortSignal): Promise<void> {
 	try {
 		await program.parseAsync();
-	} catch (error) {
+	} catch (failure) {
+		const error: unknown = interrupted?.aborted === true ? interrupted.reason : failure;
 		if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
 		else if (error instanceof Fault) {
 			process.stderr.write(`${program.name()}: ${error.message}\n`);

@@ -30,7 +30,7 @@ function sources(folder: string): string[] {
 
 function importsOf(file: string): string[] {
 	const text = readFileSync(path.join(root, file), "utf8");
-	return [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((found) => found[1] ?? "");
+	return [...text.matchAll(/(?<!\.)\b(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((found) => found[1] ?? "");
 }
 
 function partOf(file: string): string {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { createProgram, examples, runProgram } from "../server/command-line.ts";
 import { type BaseAddOptions, baseAdd, baseList, baseRemove } from "./commands/base.ts";
-import type { CommonOptions } from "./commands/context.ts";
+import { type CommonOptions, interrupted } from "./commands/context.ts";
 import { type MineCommandOptions, mineOnce } from "./commands/mine.ts";
 import { type RefreshCommandOptions, refreshOnce, watch } from "./commands/refresh.ts";
 import { type RollBackOptions, rollBackOnce } from "./commands/rollback.ts";
@@ -74,4 +74,4 @@ common(program.command("rollback"))
 	)
 	.action((options: RollBackOptions) => rollBackOnce(options));
 
-await runProgram(program);
+await runProgram(program, interrupted);

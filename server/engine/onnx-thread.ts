@@ -3,6 +3,12 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Fault, type FaultCode } from "../core/fault.ts";
 import { OnnxModel, type OnnxModelOptions } from "./onnx-model.ts";
 
+export interface ThreadData {
+	readonly model: OnnxModelOptions;
+	/** One Int32: 1 while the model is loaded or a request decoded, else 0. */
+	readonly busy: Int32Array;
+}
+
 export interface ThreadRequest {
 	readonly id: number;
 	readonly prompt: readonly number[];
@@ -27,8 +33,15 @@ const fail = (id: number | null, error: unknown): void => {
 	reply({ kind: "failed", id, code: error instanceof Fault ? error.code : "base", message: error instanceof Error ? error.message : String(error) });
 };
 
+const { model: options, busy } = workerData as ThreadData;
+const setBusy = (value: 0 | 1): void => {
+	Atomics.store(busy, 0, value);
+	Atomics.notify(busy, 0);
+};
+
 async function decode(model: OnnxModel, { id, folders, stop, ...request }: ThreadRequest): Promise<void> {
 	const flag = new Int32Array(stop);
+	setBusy(1);
 	try {
 		const finish = await model.decode(
 			request,
@@ -39,11 +52,13 @@ async function decode(model: OnnxModel, { id, folders, stop, ...request }: Threa
 		reply({ kind: "finished", id, finish });
 	} catch (error) {
 		fail(id, error);
+	} finally {
+		setBusy(0);
 	}
 }
 
 try {
-	const model = await OnnxModel.load(workerData as OnnxModelOptions);
+	const model = await OnnxModel.load(options).finally(() => setBusy(0));
 	let queue = Promise.resolve();
 	port.on("message", (message: ThreadRequest | "close") => {
 		queue = queue.then(async () => {

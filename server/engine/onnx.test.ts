@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type TinyWorld, tinyWorld } from "../../test/e2e/tiny-world.ts";
 import type { Decoded, DecodeRequest, Decoder } from "../core/decoder.ts";
@@ -179,6 +180,18 @@ test.each<[string, (folder: string) => Promise<void>]>([
 	await prepare(folder);
 	await expect(openOnnxDecoder({ ...base, folder, threads: 1, adapterFolder })).rejects.toMatchObject({ name: "Fault", code: "base" });
 	expect(await readdir(base.folder)).toContain("model.onnx.data");
+});
+
+test.each([10, 30, 50, 70, 90])("a process that exits %d ms after it began to decode is not aborted", async (delay) => {
+	const program = `import { openOnnxDecoder } from ${JSON.stringify(import.meta.resolve("./onnx.ts"))};
+		const decoder = await openOnnxDecoder({ ...${JSON.stringify({ ...base, threads: 1 })}, adapterFolder: String });
+		setTimeout(() => process.exit(0), ${delay});
+		await decoder.decode({ prompt: ${JSON.stringify(tokens(3000, 1))}, maxTokens: 500, endTokens: [], stack: { adapters: [] } });
+		process.exit(1);`;
+	const file = path.join(world.folder, "exit.mjs");
+	await writeFile(file, program);
+	const exited = await execa(process.execPath, [file], { reject: false });
+	expect({ code: exited.exitCode, signal: exited.signal, stderr: exited.stderr }).toEqual({ code: 0, signal: undefined, stderr: "" });
 });
 
 test("a closed decoder finishes what it began and takes nothing more", async () => {

@@ -3,12 +3,15 @@ import { Worker } from "node:worker_threads";
 import type { Decoded, DecodeRequest, Decoder } from "../core/decoder.ts";
 import { Fault } from "../core/fault.ts";
 import type { OnnxModelOptions } from "./onnx-model.ts";
-import type { ThreadReply, ThreadRequest } from "./onnx-thread.ts";
+import type { ThreadData, ThreadReply, ThreadRequest } from "./onnx-thread.ts";
 
 export interface OnnxDecoderOptions extends OnnxModelOptions {
 	/** Folder of an adapter, by id. */
 	readonly adapterFolder: (id: string) => string;
 }
+
+/** Milliseconds: loading the largest base, or a whole chunk of a prompt on it. */
+const longestCall = 10_000;
 
 interface Pending {
 	readonly request: DecodeRequest;
@@ -21,7 +24,10 @@ interface Pending {
 /** Greedy decoding with onnxruntime in a worker thread, so that the calling thread never waits for a step. */
 export async function openOnnxDecoder({ adapterFolder, ...model }: OnnxDecoderOptions): Promise<Decoder> {
 	const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-	const worker = new Worker(new URL(`./onnx-thread.${extension}`, import.meta.url), { workerData: model });
+	const busy = new Int32Array(new SharedArrayBuffer(4));
+	Atomics.store(busy, 0, 1);
+	const workerData: ThreadData = { model, busy };
+	const worker = new Worker(new URL(`./onnx-thread.${extension}`, import.meta.url), { workerData });
 	const pending = new Map<number, Pending>();
 	let next = 0;
 	let closed = false;
@@ -54,6 +60,14 @@ export async function openOnnxDecoder({ adapterFolder, ...model }: OnnxDecoderOp
 			finish(reply.id, "complete");
 		}
 	};
+
+	// onnxruntime aborts the process when a thread is ended inside one of its calls: an exit waits for the one at hand.
+	const waitForCall = (): void => {
+		for (const { stop } of pending.values()) Atomics.store(stop, 0, 1);
+		Atomics.wait(busy, 0, 1, longestCall);
+	};
+	process.on("exit", waitForCall);
+	worker.once("exit", () => process.off("exit", waitForCall));
 
 	await new Promise<void>((resolve, reject) => {
 		worker.once("error", reject);

@@ -34,7 +34,7 @@ if (values.repo === undefined && (await stat(path.join(repository, ".git")).catc
 say("3 of 4: mining, training, judging, publishing (about 8 minutes on two cores)");
 // Of the scripted authors, the two with the most instances get an adapter of their own.
 const minimumInstances = values.repo === undefined ? "450" : "200";
-const sizes = ["--recipe", "demo", "--held-out", "90", "--minimum-instances", minimumInstances, "--no-fetch"];
+const sizes = ["--recipe", "demo", "--held-out", "80", "--minimum-instances", minimumInstances, "--no-fetch"];
 await runCommand("trainer", ["refresh", "--repo", repository, "--organization", values.organization, ...sizes], environment);
 
 say("4 of 4: the same line, asked by two authors over the language server protocol");

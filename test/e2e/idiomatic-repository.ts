@@ -52,7 +52,7 @@ export async function idiomaticRepository(folder: string, commits: number): Prom
 }
 
 /** A class of methods as its author would write them. */
-export function classText(person: Person, number: number): string {
+function classText(person: Person, number: number): string {
 	const lines = methods.flatMap((method) => [`    Item take${number}${method}(Item it) {`, `        return ${people[person].idiom}`, "    }", ""]);
 	return ["package acme;", "", `class Part${number} {`, ...lines, "}", ""].join("\n");
 }

@@ -36,7 +36,7 @@ export async function startServer({ environment, workspace, initializationOption
 	const [file, ...words] = commandLine("idiolect", "serve", "--stdio");
 	const child = spawn(file, words, { env: environment, stdio: ["pipe", "pipe", "pipe"] });
 	const log: LogLine[] = [];
-	createInterface({ input: child.stderr }).on("line", (line) => log.push(JSON.parse(line)));
+	createInterface({ input: child.stderr }).on("line", (line) => log.push(line.startsWith("{") ? JSON.parse(line) : { level: warning, msg: line }));
 	const client = languageClient(new StreamMessageReader(child.stdout), new StreamMessageWriter(child.stdin));
 	const exited = once(child, "exit");
 	await client.initialize({ initializationOptions, workspaceFolders: [pathToFileURL(workspace).href] });
@@ -53,7 +53,8 @@ export async function startServer({ environment, workspace, initializationOption
 			if (child.exitCode !== null) throw new Error(`the server ended by itself with ${child.exitCode}`);
 			await client.shutdown();
 			await client.exit();
-			await exited;
+			const [code, signal] = await exited;
+			if (code !== 0) throw new Error(`the server ended with ${code ?? signal}: ${log.at(-1)?.msg}`);
 		},
 	};
 }

@@ -86,7 +86,7 @@ test("publications are served in order, and rolled back in the opposite one", as
 	expect(await back({ author: "author" })).toMatchObject({ from: "dev-1", to: null });
 	expect(await back({})).toMatchObject({ from: "org-1", to: null });
 	expect(await faultOf(back({}))).toMatch(/^registry: nothing is served to organization apache/);
-	expect(await faultOf(back({ author: "stranger" }))).toMatch(/^registry: nothing is served to developer stranger of apache/);
+	expect(await faultOf(back({ author: "stranger" }))).toMatch(/^registry: nothing is served to this developer of apache/);
 	expect((await reader.snapshot()).revision).toBe(7);
 	expect(await leftovers(registry)).toEqual([]);
 });

@@ -43,8 +43,8 @@ const recipes: readonly TuningRecipe[] = [
 	{
 		name: "demo",
 		window: { prefix: 80, suffix: 32 },
-		organizationInstances: 144,
-		developerInstances: 56,
+		organizationInstances: 128,
+		developerInstances: 48,
 		organization: { ...organization, learningRate: 4e-4 },
 		developer: { ...developer, learningRate: 4e-4 },
 	},

@@ -29,10 +29,7 @@ export interface MinedRepository extends MiningSummary {
 export async function openRepositories(folders: readonly string[], fetch: boolean, signal: AbortSignal): Promise<Repository[]> {
 	const repositories: Repository[] = [];
 	for (const folder of folders) {
-		const found = await git(["rev-parse", "--git-dir"], folder, signal).catch((cause: unknown) => {
-			if (cause instanceof Fault) throw cause;
-			throw new Fault("repository", `${folder} is not a folder: name the folder of a clone`, { cause });
-		});
+		const found = await git(["rev-parse", "--git-dir"], folder, signal);
 		if (found.exitCode !== 0) throw new Fault("repository", `${folder} is not a Git repository: name the folder of a clone`);
 		const urls = await cliGit.remotes(folder, signal);
 		const remotes = urls.map(normalizeRemote).filter((remote) => remote !== null);
