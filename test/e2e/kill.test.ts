@@ -88,7 +88,7 @@ test(`${kills} kills at random moments`, { timeout }, async () => {
 		} else {
 			printed(finished);
 			// A busy machine may have become an idle one since.
-			whole = Math.min(whole, performance.now() - started);
+			if (round.done === 0) whole = Math.min(whole, performance.now() - started);
 		}
 		await expectWholeRegistry();
 		if (await isFinished(round.organization)) {

@@ -112,7 +112,7 @@ test.each([
 
 test("a failed task leaves the worker usable", async () => {
 	await using worker = (await start(`hello()\nhear(); say(type="failed", code="bad-input", message="empty")\nhear()\n${converted}hear()`)).worker;
-	expect(await faultOf(worker.run(task, { onProgress() {}, signal: never }))).toMatch(/bad-input/);
+	expect(await faultOf(worker.run(task, { onProgress() {}, signal: never }))).toMatch(/^worker: the worker could not convert: empty$/);
 	expect((await worker.run(task, { onProgress() {}, signal: never })).nodes).toBe(3);
 });
 
@@ -123,8 +123,8 @@ test.each([
 	{ name: "was done already", script: `hear()\n${converted}hear()`, fault: /^no error$/ },
 	{
 		name: "cannot save its work",
-		script: `hear(); say(type="failed", code="no-space", message="checkpoint"); hear()`,
-		fault: /^worker: .*no-space: checkpoint/,
+		script: `hear(); say(type="failed", code="no-space", message="the disk is full; free some space"); hear()`,
+		fault: /^worker: the worker could not convert: the disk is full/,
 	},
 ])("cancelled, a worker that $name", async ({ script, fault }) => {
 	await using worker = (await start(`hello()\nhear(); say(type="progress", done=0, total=2, loss=None)\n${script}`)).worker;
