@@ -34,12 +34,19 @@ export async function openRepositories(folders: readonly string[], fetch: boolea
 		const urls = await cliGit.remotes(folder, signal);
 		const remotes = urls.map(normalizeRemote).filter((remote) => remote !== null);
 		const ref = fetch && urls.length > 0 ? await update(folder, signal) : "HEAD";
-		repositories.push({ folder, ref, name: remotes[0] ?? path.basename(path.resolve(folder)), remotes });
+		const name = remotes[0] ?? path.basename(path.resolve(folder));
+		const other = repositories.find((known) => known.name === name);
+		if (other !== undefined)
+			throw new Fault("usage", `${other.folder} and ${folder} are both called ${name}: name one of them, or give each a remote of its own`);
+		repositories.push({ folder, ref, name, remotes });
 	}
 	return repositories;
 }
 
-/** Fetches, and returns what the remote calls its default branch; a mirror has none of its own and is moved by the fetch. */
+/**
+ * Fetches, and returns what the remote calls its default branch. A mirror's own HEAD is moved by the fetch; a bare clone keeps no branches of its
+ * remote, so what was fetched is known for this once only.
+ */
 async function update(folder: string, signal: AbortSignal): Promise<string> {
 	const { exitCode, stderr } = await git(["fetch", "--quiet"], folder, signal);
 	if (exitCode !== 0) {
@@ -52,7 +59,8 @@ async function update(folder: string, signal: AbortSignal): Promise<string> {
 		const known = await git(["rev-parse", "--verify", "--quiet", `${ref}^{commit}`], folder, signal);
 		if (known.exitCode === 0) return ref;
 	}
-	return "HEAD";
+	const keepsBranches = await git(["config", "--get-regexp", "^remote\\..*\\.fetch$"], folder, signal);
+	return keepsBranches.exitCode === 0 ? "HEAD" : "FETCH_HEAD";
 }
 
 /** Mines what landed after the watermark into the dataset, and only then moves the watermark. */
