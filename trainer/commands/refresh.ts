@@ -51,7 +51,7 @@ export async function watch(options: RefreshCommandOptions & { readonly every: s
 function parseSchedule(expression: string): Cron {
 	try {
 		// A refresh that takes longer than the interval is not overtaken by the next.
-		return new Cron(expression, { paused: true, protect: true });
+		return new Cron(expression, { protect: true });
 	} catch (cause) {
 		throw new Fault(
 			"usage",
