@@ -1,9 +1,11 @@
 /** From Git history to a completion and back again, by the two programs. The tests are one story: each goes on where the one before ended. */
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { defaultFolders } from "../../server/folders.ts";
 import { openDataset } from "../../trainer/dataset/dataset.ts";
+import { start } from "./commands.ts";
 import { ident, instancesPerCommit, type Person, people } from "./idiomatic-repository.ts";
 import { heldOut, printed, type TinyWorld, tinyWorld } from "./tiny-world.ts";
 
@@ -95,6 +97,21 @@ test("when nothing landed there is nothing to do", async () => {
 	const before = await served();
 	expect(await world.refresh()).toMatchObject({ outcome: "nothing", verdicts: [], mined: [{ commits: 0, instances: 0 }] });
 	expect(await served()).toEqual(before);
+});
+
+test("watch refreshes on its schedule until it is interrupted", async () => {
+	const [, ...words] = world.refreshWords("--every", "* * * * * *");
+	const watching = start("trainer", ["watch", ...words], world.environment);
+	await setTimeout(6_000);
+	process.kill(watching.pid, "SIGINT");
+	const { code, stdout } = await watching.finished;
+	const outcomes = stdout
+		.trim()
+		.split("\n")
+		.map((line) => JSON.parse(line).outcome);
+	expect(code).toBe(0);
+	expect(outcomes.length).toBeGreaterThan(1);
+	expect(new Set(outcomes)).toEqual(new Set(["nothing"]));
 });
 
 test("less than the held-out instances is collected", async () => {

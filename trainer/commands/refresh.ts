@@ -18,9 +18,7 @@ export interface RefreshCommandOptions extends CommonOptions {
 
 export async function refreshOnce(options: RefreshCommandOptions): Promise<void> {
 	const run = await prepare(options);
-	const refreshed = await run();
-	if (options.json) printJson(refreshed);
-	else process.stdout.write(describeRefresh(refreshed));
+	print(await run(), options);
 }
 
 /** The same refresh, repeatedly; one that fails is reported and the next one tries again. */
@@ -31,9 +29,7 @@ export async function watch(options: RefreshCommandOptions & { readonly every: s
 	process.stderr.write(`next refresh at ${schedule.nextRun()?.toISOString() ?? "no time: the expression never comes true"}\n`);
 	const job = async (): Promise<void> => {
 		try {
-			const refreshed = await run();
-			if (options.json) printJson(refreshed);
-			else process.stdout.write(describeRefresh(refreshed));
+			print(await run(), options);
 		} catch (error) {
 			if (!(error instanceof Fault)) throw error;
 			process.stderr.write(`${error.message}\n`);
@@ -46,6 +42,11 @@ export async function watch(options: RefreshCommandOptions & { readonly every: s
 		});
 		signal.addEventListener("abort", () => resolve(), { once: true });
 	}).finally(() => schedule.stop());
+}
+
+function print(refreshed: Refreshed, { json }: CommonOptions): void {
+	if (json) printJson(refreshed);
+	else process.stdout.write(describeRefresh(refreshed));
 }
 
 function parseSchedule(expression: string): Cron {
