@@ -20,7 +20,7 @@ export async function completeOnce(options: CompleteOptions): Promise<void> {
 		throw new Fault("usage", `the file ${options.file} cannot be read: name a text file with --file`, { cause });
 	});
 	const offset = offsetAt(text, wholeNumber("line", options.line), wholeNumber("character", options.character));
-	const { assistant } = await openContext(options.registry, pino({ level: "warn" }, pino.destination(2)));
+	const { assistant } = await openContext(options.registry, pino({ level: "silent" }));
 	await using closing = assistant;
 	const { author, organization } = options;
 	const answer = await closing.answer(
